@@ -20,6 +20,7 @@ from dnet_tui.actions.networks.native_rules import put_back_last, still_deciding
 from dnet_tui.actions.plans.plan import Plan, PlanStep
 from dnet_tui.actions.ports.accept_position import accept_position
 from dnet_tui.actions.ports.native_publish import native_removals, native_table
+from dnet_tui.actions.ports.port_taken import check_free
 from dnet_tui.actions.ports.port_target import PortTarget, port_target, running_container
 from dnet_tui.diagnostics.operations.bridge_port import SetPortFlag
 from dnet_tui.diagnostics.operations.kernel import SetSysctl
@@ -95,7 +96,7 @@ def publish_plan(snapshot: Snapshot, request: PortRequest, *, native: bool = Fal
     if host is None or firewall is None:
         raise CannotInspectError("the host's firewall was not seen", "run it as root: sudo dnet-tui …")
     _check_address(host, request)
-    _check_free(snapshot, host, container, request)
+    check_free(snapshot, host, container, request)
     targets = _targets(snapshot, container, request)
     label = PortLabel(container.name, request.host_ip or "*", request.host_port, request.container_port, request.proto)
     steps: list[PlanStep] = []
@@ -190,27 +191,6 @@ def _check_address(host: Namespace, request: PortRequest) -> None:
     if not address.is_loopback and all(item.address != request.host_ip for item in host.addresses):
         own = ", ".join(item.address for item in host.addresses if item.scope == "global")
         raise UsageError(f"{request.host_ip} is no address of this host", f"its addresses: {own or 'none'}")
-
-
-def _check_free(snapshot: Snapshot, host: Namespace, container: Container, request: PortRequest) -> None:
-    """Refuse a port that somebody listens on or that is published already."""
-    port = f"{request.proto} port {request.host_port}"
-    for item in known_items(snapshot.containers):
-        for one in item.published if item.running else ():
-            if (one.host_port, one.proto) == (request.host_port, request.proto) and _overlap(one.host_ip, request):
-                same = item.id == container.id and one.container_port == request.container_port
-                msg = f"{port} is published already, for {clean(item.name)} port {one.container_port}"
-                raise UsageError(msg, "there is nothing to do" if same else "choose another port of the host")
-    for socket in known_items(host.sockets):
-        if (socket.port, socket.proto) == (request.host_port, request.proto) and _overlap(socket.address, request):
-            who = clean(socket.process) if socket.process else "a program"
-            pid = f" (pid {socket.pid})" if socket.pid else ""
-            raise UsageError(f"{port} is taken: {who}{pid} listens on it", "choose another port of the host")
-
-
-def _overlap(address: str, request: PortRequest) -> bool:
-    wild = {"0.0.0.0", "::", "*", ""}  # noqa: S104  compared with, not bound to
-    return address in wild or not request.host_ip or address == request.host_ip
 
 
 def _forwarding(host: Namespace, family: XFamily) -> Iterator[PlanStep]:

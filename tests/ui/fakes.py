@@ -16,6 +16,7 @@ from dnet_tui.inspect.model.change_events import Moved
 from dnet_tui.tui.app.app import DnetApp
 from dnet_tui.tui.app.joined_packets import JoinedPackets
 from dnet_tui.tui.app.live import services_forms
+from dnet_tui.tui.app.live.services_capture import check_filter
 from dnet_tui.tui.app.model.forms import PlannedChange
 from dnet_tui.tui.app.model.guided import Answered, ProbeLine, SeenPacket
 from dnet_tui.tui.app.model.services import Batch, FlowBatch, LastChange, Services
@@ -153,6 +154,7 @@ class FakeHost:
             ),
             undo=self._undo,
             open_capture=self._open,
+            check_filter=check_filter,
             refresh=self._refresh,
             watch=self._watch,
             open_flow=self._open_flow,

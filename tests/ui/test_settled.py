@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dnet_tui.inspect.errors import UsageError
 from dnet_tui.tui.app import app as app_module
 from dnet_tui.tui.app import services_host
 from dnet_tui.tui.app.app import DnetApp, run_app
+from dnet_tui.tui.app.model.state import ErrorInfo, changed
 from dnet_tui.tui.settings.host_settings import AppSettings, EngineSettings, HostSettings
 from ui.driving import running, screen_text, until
 from ui.fakes import FakeHost
@@ -63,3 +66,23 @@ def test_the_host_is_read_with_the_socket_that_was_settled(monkeypatch: pytest.M
     with pytest.raises(AttributeError):
         services_host.LiveHost("/run/other.sock").refresh(FakeHost().snapshot, frozenset())
     assert asked == ["/run/other.sock"]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_snapshot_that_could_not_be_read_is_an_error_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, reads: bool
+) -> None:
+    path = tmp_path / "passwd"
+    path.write_text("root:x:0:0")
+
+    def run(self: DnetApp, *, loop: AbstractEventLoop) -> None:
+        loop.close()
+        told = {"snapshot": FakeHost().snapshot} if reads else {"trouble": ErrorInfo(message="it is no snapshot")}
+        self.state = changed(self.state, **told)
+
+    monkeypatch.setattr(DnetApp, "run", run)
+    if reads:
+        assert run_app(path) == 0
+    else:
+        with pytest.raises(UsageError, match="it is no snapshot"):
+            run_app(path)

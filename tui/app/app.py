@@ -326,7 +326,7 @@ def run_app(snapshot_path: Path | None, *, readonly: bool = False, follow: bool 
         follow: Look at the host again whenever it tells that it changed.
 
     Raises:
-        UsageError: There is no such file, or the settings can't be used.
+        UsageError: There is no such file, it is no snapshot, or the settings can't be used.
     """
     if snapshot_path is not None and not snapshot_path.is_file():
         msg = f"there is no file {clean(str(snapshot_path))}"

@@ -23,19 +23,31 @@ class CaptureApp(GuidedApp):
     _serial = 0
     _source: CaptureSource | None = None
     """The capture whose packets are shown; it is still there when it has ended."""
+    _in_force = ""
+    """The pcap-filter(7) expression of that."""
 
     @on(packets.CaptureAsked)
     def capture_asked(self, event: packets.CaptureAsked) -> None:
         """Start a capture in place of the one that runs."""
         if self.state.snapshot is None or self._services.open_capture is None:
             return
+        if event.expression and not event.checked and self.state.capture.board.total:
+            self._check_filter(event)  # a slip of the finger mustn't cost the packets
+            return
         self._serial += 1
         self._source = None
+        self._in_force = event.expression
         fresh = states.CaptureView(
             points=self.state.capture.points, filter=event.expression, running=event.points, started=event.points
         )
         self._become(states.changed(self.state, capture=fresh))
         self._capture_packets(self._serial, event.points, event.expression, self.state.snapshot)
+
+    @on(packets.CaptureRefused)
+    def capture_refused(self, event: packets.CaptureRefused) -> None:
+        """Say what is wrong with the filter, and go on with the one in force."""
+        self._become(states.capturing(self.state, filter=self._in_force))
+        self.notify(f"{event.trouble.message} {event.trouble.hint}", severity="error", timeout=10, markup=False)
 
     @on(packets.CaptureOpened)
     def capture_opened(self, event: packets.CaptureOpened) -> None:

@@ -7,16 +7,20 @@ import sys
 import threading
 import time
 
-from dnet_tui.tui.app.workers import HostApp
+from dnet_tui.inspect.errors import UsageError
+from dnet_tui.tui.app.guided_app import GuidedApp
 
 _FAREWELL = 0.5
 """Seconds that reading and thinking get to end in when the app does."""
 
 
-def leave(app: HostApp, code: int) -> int:
+def leave(app: GuidedApp, code: int) -> int:
     """Return the exit code; or end at once, where a thread still computes what nobody will see.
 
     A change of the host is waited for, whatever takes it so long.
+
+    Raises:
+        UsageError: a saved snapshot was to be shown, and could not be read: whoever called learns it too.
     """
     app.end_changes()
     deadline = time.monotonic() + _FAREWELL
@@ -28,4 +32,7 @@ def leave(app: HostApp, code: int) -> int:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
+    wrong = app.state.trouble
+    if app.state.offline and app.state.snapshot is None and wrong is not None:
+        raise UsageError(wrong.message, wrong.hint)
     return code

@@ -41,6 +41,7 @@ def live(*, readonly: bool, follow: bool = True, docker_socket: str = "") -> Ser
         last_change=None if readonly else _last_change,
         undo=None if readonly else _undo,
         open_capture=services_capture.open_capture,
+        check_filter=services_capture.check_filter,
         open_flow=services_flow.open_flow,
         probe=services_flow.probe,
         save=services_flow.save,

@@ -212,6 +212,16 @@ class HostApp(ChangedCells):
             wrong = trouble(error)
         self.post_message(packets.CaptureEnded(serial, wrong))
 
+    @in_thread("filter", exclusive=True)
+    def _check_filter(self, asked: packets.CaptureAsked) -> None:
+        try:
+            if self._services.check_filter is not None:
+                self._services.check_filter(asked.expression)
+        except Exception as error:  # noqa: BLE001  a wrong expression, no compiler for it: both are told
+            self.post_message(packets.CaptureRefused(trouble(error)))
+        else:
+            self.post_message(packets.CaptureAsked(asked.points, asked.expression, checked=True))
+
     @in_thread("save")
     def _save_capture(self, source: CaptureSource, name: str) -> None:
         try:

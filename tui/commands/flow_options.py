@@ -10,6 +10,8 @@ from dnet_tui.inspect.errors import UsageError
 from dnet_tui.inspect.text.sanitize import clean
 from dnet_tui.tui import completion
 
+_LAST_PORT = 65535
+
 Source = Annotated[
     str,
     typer.Argument(metavar="FROM", autocompletion=completion.places, help="A container, host, outside or an address."),
@@ -23,6 +25,16 @@ Sources = Annotated[
         "--from", metavar="PLACE", autocompletion=completion.places, help="With --matrix: only from here (repeatable)."
     ),
 ]
+
+
+def _as_port(context: typer.Context, parameter: typer.CallbackParam, value: int) -> int:
+    """Refuse what is no port; 0 stands for none, which nobody writes."""
+    given = context.get_parameter_source(parameter.name or "")
+    if not 0 <= value <= _LAST_PORT or (not value and given is not None and given.name == "COMMANDLINE"):
+        raise typer.BadParameter(f"{value} is no port: it is a number from 1 to {_LAST_PORT}")
+    return value
+
+
 Targets = Annotated[
     list[str] | None,
     typer.Option(
@@ -31,9 +43,13 @@ Targets = Annotated[
 ]
 DestinationPort = Annotated[
     int,
-    typer.Option("--port", min=0, max=65535, show_default=False, help="The destination port (default 80)."),
+    typer.Option(
+        "--port", metavar="PORT", callback=_as_port, show_default=False, help="The destination port (default 80)."
+    ),
 ]
-SourcePort = Annotated[int, typer.Option("--sport", min=0, max=65535, show_default=False, help="The source port.")]
+SourcePort = Annotated[
+    int, typer.Option("--sport", metavar="PORT", callback=_as_port, show_default=False, help="The source port.")
+]
 
 InInterface = Annotated[
     str,

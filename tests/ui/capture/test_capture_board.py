@@ -217,3 +217,19 @@ async def test_what_there_is_nothing_for_is_not_offered() -> None:
         await pilot.pause()
         text = screen_text(app)
         assert not any(f" {hint}" in text for hint in ("f follow", "x clear", "w save"))
+
+
+async def test_a_slip_in_the_pcap_filter_costs_no_packet() -> None:
+    host = FakeHost()
+    async with running(host.app()) as pilot:
+        app = await started(pilot, host)
+        before, asked = rows(app), len(host.captured)
+        await pilot.press("e", *"bogus", "space", "x", "enter")
+        await until(pilot, lambda: "is wrong" in told(app))
+        assert rows(app) == before
+        assert (app.state.capture.filter, len(host.captured)) == ("", asked)
+        assert app.state.capture.running
+        await pilot.press("e", *"udp", "enter")
+        await until(pilot, lambda: len(host.captured) > asked)
+        await until(pilot, lambda: app.state.capture.filter == "udp")
+        await pilot.press("c")

@@ -10,6 +10,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from dnet_tui.tui.app.app import DnetApp
+from dnet_tui.tui.app.present.styled_text import Paragraph, line, plain
+from dnet_tui.tui.app.screens.dialog import Dialog
+from dnet_tui.tui.app.widgets.detail import DetailPane
 from ui import hosts
 from ui.driving import running, screen_text, until
 from ui.fakes import FakeHost
@@ -103,3 +106,33 @@ async def test_packets_come_in_and_a_refresh_ends_while_the_size_changes() -> No
         assert app.state.capture.running
         await pilot.press("c")
         await until(pilot, lambda: not app.state.capture.running)
+
+
+async def test_a_long_placeholder_stays_in_its_line() -> None:
+    """Textual wraps one, and writes the line break into the screen's row."""
+    app = broken().app()
+    async with running(app) as pilot:
+        await pilot.press("6", "a", "enter")
+        await until(pilot, lambda: len(app.screen.query(Input)) > 1)
+        for _ in range(len(app.screen.query(Input))):
+            await pilot.press("x", "backspace", "tab")
+            rows = screen_text(app).split("\n")
+            assert (len(rows), {len(row) for row in rows}) == (24, {80})
+        for box in app.screen.query(Input):
+            assert len(box.placeholder) <= box.scrollable_content_region.width
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+@pytest.mark.parametrize("count", [1, 9, 30])
+async def test_a_question_shows_its_keys_and_all_its_text(count: int, size: tuple[int, int]) -> None:
+    """However long the text is: it scrolls, and where it does nothing is lost beside the scroll bar."""
+    app = FakeHost().app()
+    words = "".join(chr(ord("a") + number % 26) for number in range(200))
+    async with running(app, size) as pilot:
+        app.push_screen(Dialog("A question", [Paragraph(line(words))] * count, question="apply"))
+        await until(pilot, lambda: "y apply" in screen_text(app))
+        pane = app.screen.query_one(DetailPane)
+        await until(pilot, lambda: pane.virtual_size.width == pane.room)
+        shown = [plain(pane.line_at(index)[0]) for index in range(pane.virtual_size.height)]
+        assert "".join(row.strip() for row in shown) == words * count
+        assert max(len(row) for row in shown) <= pane.room

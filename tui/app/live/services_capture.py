@@ -52,6 +52,17 @@ def open_capture(points: Sequence[str], expression: str, snapshot: Snapshot) -> 
     return LiveCapture(capture, _board(view, found, names), names)
 
 
+def check_filter(expression: str) -> None:
+    """Raise where a pcap-filter(7) expression is wrong.
+
+    Raises:
+        DnetError: it is, or nothing here can compile it.
+    """
+    from dnet_tui.inspect.capture import bpf  # noqa: PLC0415  only when something is captured
+
+    bpf.check_filter(expression)
+
+
 def resolved(view: View, points: Sequence[str]) -> tuple[CapturePoint, ...]:
     """The points of several texts, each once: interfaces as they are called, a container by its links and its way out.
 

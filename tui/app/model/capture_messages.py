@@ -37,12 +37,24 @@ class CaptureEnded(Message):
 
 
 class CaptureAsked(Message):
-    """A capture is wanted at ``points`` with a pcap-filter(7) expression; the one that runs, if any, gives way."""
+    """A capture is wanted at ``points`` with a pcap-filter(7) expression; the one that runs, if any, gives way.
 
-    def __init__(self, points: tuple[str, ...], expression: str) -> None:
+    ``checked``: the expression is known to be right.
+    """
+
+    def __init__(self, points: tuple[str, ...], expression: str, *, checked: bool = False) -> None:
         super().__init__()
         self.points = points
         self.expression = expression
+        self.checked = checked
+
+
+class CaptureRefused(Message):
+    """A capture was wanted with a wrong expression: what was captured before stays."""
+
+    def __init__(self, trouble: ErrorInfo) -> None:
+        super().__init__()
+        self.trouble = trouble
 
 
 class CapturePrepared(Message):

@@ -104,6 +104,7 @@ class Services(NamedTuple):
     ``open_capture`` takes points, a
     pcap-filter(7) expression and the snapshot the points are to be found in;
     it is None where there is no live host.
+    ``check_filter`` raises where such an expression is wrong.
     ``refresh`` takes the snapshot that is shown and what moved,
     and returns a new snapshot.  ``watch`` starts to listen; what it is given
     is called, in any thread, with what moved.  Without one of
@@ -123,6 +124,7 @@ class Services(NamedTuple):
     last_change: Callable[[], LastChange] | None = None
     undo: Callable[[str], list[str]] | None = None
     open_capture: Callable[[Sequence[str], str, Snapshot], CaptureSource] | None = None
+    check_filter: Callable[[str], None] | None = None
     refresh: Callable[[Snapshot, frozenset[Moved]], Snapshot] | None = None
     watch: Callable[[Callable[[frozenset[Moved]], None]], Watch] | None = None
     open_flow: Callable[[Answered], FlowSource] | None = None

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -18,6 +19,11 @@ from dnet_tui.tui.app.widgets.detail import DetailPane
 
 DIALOG_WIDTH = 100
 """Cells that a dialog takes at the most, as the style sheet says."""
+
+
+_BORDER = 1
+_SHARE = 90
+"""Percent of the screen's height that a dialog takes at the most, as the style sheet says."""
 
 
 class Dialog(ModalScreen[bool]):
@@ -49,6 +55,12 @@ class Dialog(ModalScreen[bool]):
         asked = [Hint("y", self._question, "y"), Hint("n Esc", "cancel", "escape")]
         keys = asked if self._question else [Hint("j k", "scroll"), Hint("Esc", "close", "escape")]
         self.query_one(Bar).show(hints(keys, 60), zones=hint_zones(keys, 60))
+
+    def on_resize(self, event: Resize) -> None:
+        """Leave room for the keys: a text that is longer scrolls."""
+        frame = 2 * _BORDER + self.query_one(Bar).outer_size.height + 1
+        most = max(event.size.height * _SHARE // 100 - frame, 1)
+        self.query_one(DetailPane).styles.max_height = most
 
     def action_yes(self) -> None:
         """Say yes; without a question nothing happens."""

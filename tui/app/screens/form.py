@@ -22,6 +22,7 @@ from dnet_tui.tui.app.present.frame import Hint, hint_zones, hints
 from dnet_tui.tui.app.screens.dialog import Dialog
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.detail import DetailPane
+from dnet_tui.tui.app.widgets.entry import Entry
 
 _KEYS = (
     Hint("Tab", "next", "tab"),
@@ -71,9 +72,7 @@ class FormScreen(ModalScreen[PlannedChange]):
         names = self._offered.get(field.id, ())
         usual = field.hint or ("yes" if field.yes else "no")
         suggester = SuggestFromList(names, case_sensitive=False) if names else None
-        box = Input(self._given.value(field.id), placeholder=usual, id=f"form-{field.id}", suggester=suggester)
-        box.cursor_blink = False
-        return box
+        return Entry(self._given.value(field.id), placeholder=usual, id=f"form-{field.id}", suggester=suggester)
 
     def on_mount(self) -> None:
         """Begin in the first field that is to be filled in."""

@@ -16,6 +16,7 @@ from textual.widgets import Input
 from dnet_tui.tui.app.present.frame import Hint, hint_zones, hints
 from dnet_tui.tui.app.present.styled_text import Row, filtered
 from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.entry import Entry
 from dnet_tui.tui.app.widgets.listing import Listing
 
 
@@ -40,9 +41,7 @@ class Picker(ModalScreen[str]):
         """Lay out the filter over the list."""
         with Vertical(id="dialog") as box:
             box.border_title = Content(self._title)  # a str would be read as markup
-            words = Input(placeholder="type to filter", id="pick-words")
-            words.cursor_blink = False
-            yield words
+            yield Entry(placeholder="type to filter", id="pick-words")
             yield Listing(id="dialog-list")
             yield Bar(id="dialog-keys")
 

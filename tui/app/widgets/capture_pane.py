@@ -14,6 +14,7 @@ from dnet_tui.tui.app.model.state import AppState
 from dnet_tui.tui.app.present.capture import packets, points
 from dnet_tui.tui.app.present.styled_text import fit
 from dnet_tui.tui.app.widgets.bar import Bar
+from dnet_tui.tui.app.widgets.entry import Entry
 from dnet_tui.tui.app.widgets.listing import Listing
 
 BRIEF = 70
@@ -40,8 +41,7 @@ class CapturePane(Vertical):
         """Lay out the point, the filter, the status and the rows."""
         with Horizontal(id="capture-where"):
             yield Bar(id="capture-point")
-            box = Input(id="pcap")
-            box.cursor_blink = False
+            box = Entry(id="pcap")
             yield box
         yield Bar(id="capture-status")
         rows = Listing(id="packets", follow=True)

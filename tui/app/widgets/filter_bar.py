@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
+from dnet_tui.tui.app.widgets.entry import Entry
+
 
 class FilterBar(Horizontal):
     """Posts what is typed as it is typed."""
@@ -39,9 +41,7 @@ class FilterBar(Horizontal):
     def compose(self) -> Iterator[Widget]:
         """Lay out the label and the input."""
         yield Label("filter /", markup=False)
-        box = Input(placeholder=self._hint, id="filter-words")
-        box.cursor_blink = False
-        yield box
+        yield Entry(placeholder=self._hint, id="filter-words")
 
     def open(self) -> None:
         """Show the line and take the keys."""

@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
+from dnet_tui.tui.app.widgets.entry import Entry
+
 Field = Literal["from", "to", "port"]
 FIELDS: tuple[Field, ...] = ("from", "to", "port")
 
@@ -53,8 +55,7 @@ class FlowForm(Horizontal):
         for field in FIELDS:
             yield Label(field, markup=False, classes=f"field-{field}")
             hint = "443, 53/udp, icmp" if field == "port" else "type to choose"
-            box = Input(placeholder=hint, id=f"flow-{field}", classes=f"field-{field}")
-            box.cursor_blink = False
+            box = Entry(placeholder=hint, id=f"flow-{field}", classes=f"field-{field}")
             yield box
 
     def box(self, field: Field) -> Input:

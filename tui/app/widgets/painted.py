@@ -32,9 +32,13 @@ class Painted(ScrollView):
         self.reflow(self.room)
 
     def watch_show_vertical_scrollbar(self, shown: bool) -> None:  # noqa: FBT001  Textual's signature
-        """Put the scroll bar where the lines are: Textual doesn't move one that can't be seen."""
+        """Lay out anew beside the scroll bar, and put that where the lines are.
+
+        Textual says nothing of the room that it takes, and doesn't move one that can't be seen.
+        """
         if shown:
             self.vertical_scrollbar.position = self.scroll_y
+        self.call_after_refresh(lambda: self.reflow(self.room))
 
     @property
     def room(self) -> int:

@@ -17,6 +17,7 @@ from dnet_tui.inspect.model import Snapshot, Unread, known_items
 from dnet_tui.inspect.model.port_label import PortLabel, decode
 from dnet_tui.inspect.model.view import View
 from unit.builders.factories import HOST, docker_like_snapshot, with_namespace, with_sysctl
+from unit.diagnostics.checks.cases.rules import insert
 
 REQUEST = PortRequest(container="app1", host_port=9090, container_port=80)
 
@@ -132,3 +133,13 @@ def test_what_an_engine_publishes_is_not_ours_to_stop() -> None:
 )
 def test_what_is_no_label_is_read_as_none(comment: str) -> None:
     assert decode(comment) is None
+
+
+def test_a_port_that_a_rule_leads_elsewhere_is_taken_though_no_engine_publishes_it() -> None:
+    """What comes for it never gets to a rule behind that one."""
+    spec = "-p tcp -m tcp --dport 9090 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.0.2:80"
+    snapshot = insert(spec, "PREROUTING", "nat")
+    with pytest.raises(UsageError, match=r"led to 172\.17\.0\.2:80 by nat PREROUTING rule 1"):
+        publish_plan(snapshot, parse_port("app1", "9090:80"))
+    assert publish_plan(snapshot, parse_port("app1", "9090:80/udp")).steps
+    assert publish_plan(snapshot, parse_port("app1", "9091:80")).steps
