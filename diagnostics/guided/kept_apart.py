@@ -12,6 +12,8 @@ from dnet_tui.inspect.model import Container, Network
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 _BY_DESIGN = "by design"
+_PLAIN = "netns"
+"""What a named namespace that no engine made has for its engine: `net connect` plugs it in itself."""
 
 
 def is_by_design(trace: Trace) -> bool:
@@ -49,6 +51,13 @@ def by_networks(case: HostContext, trace: Trace) -> Remedy | None:
 
 
 def _connected(source: Container, target: Container, here: Network, there: Network) -> Remedy:
+    if target.engine == _PLAIN and not _command(here) and not _command(there):
+        return Remedy(
+            summary=f"Connect {target.name} to {here.name}, the network of {source.name}, if the two are meant to meet",
+            steps=(ByHand(argv=("dnet-tui", "net", "connect", here.name, target.name)),),
+            risk="manual",
+            note=f"{here.name} and {there.name} are kept apart by design; it shows what it would do, and asks",
+        )
     if not _command(here) or target.engine != here.engine:
         return Remedy(
             summary=f"Let {source.name} and {target.name} meet, if they are meant to",

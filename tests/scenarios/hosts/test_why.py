@@ -86,6 +86,15 @@ def test_where_no_engine_has_a_command_the_fix_is_said_in_words(engine: str) -> 
     assert "second interface" in answer.remedy.note
 
 
+def test_a_plain_namespace_gets_the_command_that_plugs_it_in() -> None:
+    base = plain()
+    spaces = tuple(msgspec.structs.replace(item, engine="netns") for item in base.containers)
+    answer = asked(msgspec.structs.replace(base, containers=spaces), "web", "app2")
+    assert answer.remedy is not None
+    assert commands(answer.remedy.steps) == (("dnet-tui", "net", "connect", "bridge", "app2"),)
+    assert answer.remedy.risk == "manual"
+
+
 def test_an_internal_network_of_no_engine_gets_no_command_either() -> None:
     answer = asked(plain(insert("-s 172.17.0.0/16 -j DROP"), internal=True), "web", "outside")
     assert answer.remedy is not None
