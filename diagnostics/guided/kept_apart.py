@@ -9,10 +9,11 @@ from dnet_tui.diagnostics.operations.remedy import Remedy
 from dnet_tui.diagnostics.trace.endpoints import TraceEndpoint
 from dnet_tui.diagnostics.trace.trace import Trace
 from dnet_tui.inspect.model import Container, Network
+from dnet_tui.inspect.model.engine_kinds.others import NETNS
 from dnet_tui.inspect.model.engine_kinds.registry import traits_of
 
 _BY_DESIGN = "by design"
-_PLAIN = "netns"
+_PLAIN = NETNS.kind
 """What a named namespace that no engine made has for its engine: `net connect` plugs it in itself."""
 
 

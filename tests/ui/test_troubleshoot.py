@@ -108,7 +108,7 @@ async def test_a_fix_is_shown_asked_for_applied_and_the_same_is_counted_afterwar
         await pilot.pause()
         assert isinstance(app.screen, Dialog)
         assert host.fixed == []
-        host.snapshot = docker_like_snapshot()
+        faulty, host.snapshot = host.snapshot, docker_like_snapshot()
         host.report = run_checks(host.snapshot)
         await pilot.press("y")
         await until(pilot, lambda: host.probed == 2)
@@ -120,6 +120,19 @@ async def test_a_fix_is_shown_asked_for_applied_and_the_same_is_counted_afterwar
         assert text.index("It passes") < text.index("Before the fix") < text.index("1 SYN") < text.index("After it")
         assert "probe 1: 0 answered" in text
         await until(pilot, lambda: "probe 2: 0 answered" in detail(app, "troubleshoot"))
+        assert "What it was, before the fix" in text
+        assert "stopped at" in text
+        assert "undone" not in text
+        host.snapshot = faulty  # somebody takes the fix back
+        host.report = run_checks(host.snapshot)
+        await pilot.press("r")
+        await until(pilot, lambda: "What stopped it before stops it now: the fix was undone" in saved_page(app))
+        await pilot.press("w")
+        await until(pilot, lambda: "the fix was undone" in "".join(host.saved.values()))
+
+
+def saved_page(app: DnetApp) -> str:
+    return " ".join(detail(app, "troubleshoot").split())
 
 
 async def test_a_fix_that_fails_leaves_the_page_as_it_was() -> None:

@@ -233,3 +233,16 @@ async def test_a_slip_in_the_pcap_filter_costs_no_packet() -> None:
         await until(pilot, lambda: len(host.captured) > asked)
         await until(pilot, lambda: app.state.capture.filter == "udp")
         await pilot.press("c")
+
+
+async def test_of_the_points_the_one_that_is_called_so_is_chosen() -> None:
+    """``eth0`` is the host's own, though another namespace's is called so as well and was chosen before."""
+    host = FakeHost()
+    app = host.app()
+    async with running(app) as pilot:
+        await pilot.press("5", "p")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        await pilot.press(*"eth0")
+        await pilot.pause()
+        chosen = app.screen.query_one(Listing)
+        assert row_text(chosen.rows[chosen.cursor]).split()[0] == "eth0"

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from dnet_tui.tui.app.present.frame import Hint, hint_zones, hints
-from dnet_tui.tui.app.present.styled_text import Row, filtered
+from dnet_tui.tui.app.present.styled_text import Row, best, filtered
 from dnet_tui.tui.app.widgets.bar import Bar
 from dnet_tui.tui.app.widgets.entry import Entry
 from dnet_tui.tui.app.widgets.listing import Listing
@@ -57,7 +57,8 @@ class Picker(ModalScreen[str]):
         """Narrow the list."""
         event.stop()
         listing = self.query_one(Listing)
-        listing.show(filtered(self._rows, event.value), listing.selected, "nothing has that")
+        wanted = best(self._rows, event.value) if event.value.strip() else listing.selected
+        listing.show(filtered(self._rows, event.value), wanted, "nothing has that")
 
     @on(Input.Submitted)
     @on(Listing.Opened)

@@ -52,6 +52,8 @@ def text(guided: GuidedView) -> str:
     if guided.was is not None:
         lines += _seen("After the fix", guided.proof)
         lines += ["", f"**{escaped(result.verdict(answered.why)[0])}**"]
+        again = result.stops_again(guided)
+        lines += ["", escaped(again)] if again else []
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -82,16 +82,29 @@ def page(guided: GuidedView, timeline: Sequence[TimelineEntry] = ()) -> tuple[Pa
         return (*out, *_where(first.why), *last)
     before = guided.before or Proof()
     out += [BLANK, heading("Before the fix"), *_proof(before, briefly=True)]
+    again = stops_again(guided)
     out += [BLANK, heading("After it"), *_proof(guided.proof)]
-    return (*out, *_where(first.why))
+    out += [Paragraph(line(say(again, "bad")), hang=2)] if again else []
+    return (*out, *_where(first.why, was=True))
 
 
-def _where(answer: Why) -> Iterator[Paragraph]:
+def stops_again(guided: GuidedView) -> str:
+    """Say that the flow fails though a fix was made: what was counted after that tells nothing of now; else empty."""
+    if guided.was is None or guided.answered is None or guided.answered.why.passes is not False:
+        return ""
+    if guided.answered.why.cause == guided.was.why.cause:
+        return f"{CROSS} What stopped it before stops it now: the fix was undone, or somebody else has undone it."
+    return f"{CROSS} Something else stops it now; 4 shows its way."
+
+
+def _where(answer: Why, *, was: bool = False) -> Iterator[Paragraph]:
     step = next((item for item in answer.steps if item.outcome != "ok"), None)
     if step is None:
         return
     yield BLANK
-    yield fact("stops at", f"{step.place}: {step.title}")
+    if was:
+        yield heading("What it was, before the fix")
+    yield fact("stopped at" if was else "stops at", f"{step.place}: {step.title}")
     for text in step.found[:3]:
         yield fact("", say(text, "info"))
     if answer.cause:
