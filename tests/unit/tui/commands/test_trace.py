@@ -90,3 +90,14 @@ def test_nothing_arrives_where_a_real_packet_is_sent() -> None:
     ran = cli("web", "host", "--live", "--yes", "--in-interface", "eth0")
     assert ran.returncode == 2
     assert "--live sends from inside FROM" in ran.stderr
+
+
+NO_PORTS = {"0": True, "-1": True, "65536": True, "1": False, "65535": False}
+
+
+@pytest.mark.parametrize("option", ["--port", "--sport"])
+@pytest.mark.parametrize("value", NO_PORTS)
+def test_what_is_no_port_is_refused(saved: str, option: str, value: str) -> None:
+    ran = cli("web", "outside", option, value, "--snapshot", saved)
+    told = "is no port" in " ".join(ran.stderr.split())
+    assert (ran.returncode == 2, told) == (NO_PORTS[value], NO_PORTS[value])
